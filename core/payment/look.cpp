@@ -227,9 +227,11 @@ class LookReader {
     return round;
   }
 
-  /// Its record stays pending for ever, and its HTLC was never sent.
+  /// Its record stays pending for ever, and its HTLC was never sent. An attempt that was refused because the hash was
+  /// taken (Failure::node is our own) has no record.
   static bool proven_orphan(const Attempt& attempt) {
-    return attempt.outcome == AttemptOutcome::failed && attempt.failure->code == FailureCode::local_refusal;
+    return attempt.outcome == AttemptOutcome::failed && attempt.failure->code == FailureCode::local_refusal &&
+           !attempt.failure->node;
   }
 
   /// A record of ours is pending although the operator has closed the attempt: the hash is not quiet.

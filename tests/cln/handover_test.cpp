@@ -65,7 +65,25 @@ TEST_CASE("sendpay: all ids given, and only this attempt's own row is an accepta
     world.node.on_error("sendpay", 204, world.failure(world.handover.label));
     CHECK(dispatched(world) == DispatchAnswer::Kind::look);
   }
-  for (const std::int64_t code : {200, 201, 202, 208, 209, 210, -1, -3, -4, -5}) {
+  SUBCASE("200: the hash is taken") {
+    world.node.on_error("sendpay", 200);
+    world.connect();
+    world.node_switch.dispatch(world.handover);
+    const auto events = world.run();
+    const auto* answer = only<DispatchAnswer>(events);
+    REQUIRE(answer != nullptr);
+    CHECK(answer->kind == DispatchAnswer::Kind::not_sent);
+    CHECK(answer->failure.code == FailureCode::local_refusal);
+    CHECK(answer->failure.node == world.own);
+    CHECK_FALSE(answer->failure.source_index);
+  }
+  SUBCASE("complete, of another group") {
+    json row = world.row("complete", "another");
+    row["groupid"] = world.handover.key.id.value + 1;
+    world.node.on_result("sendpay", row);
+    CHECK(dispatched(world) == DispatchAnswer::Kind::not_sent);
+  }
+  for (const std::int64_t code : {201, 202, 208, 209, 210, -1, -3, -4, -5}) {
     CAPTURE(code);
     World other;
     other.node.on_error("sendpay", code);

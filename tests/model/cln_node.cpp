@@ -69,7 +69,12 @@ bool copy_may_run(const Config& config, const State& state, unsigned id) {
 
 std::uint8_t execute_send(const Config& config, State& state, unsigned id, SendAs how) {
   Node& node = state.node;
-  if (!free_to_choose(config, state, id)) return node.seen.rows[id] == RowKind::pending ? accepted : look;
+  if (node.seen.rows[id] == RowKind::pending) return accepted;
+  if (node.seen.rows[id] != RowKind::none) return look;
+  const Way way = way_for(config, state, id);
+  if (way == Way::busy) return not_sent;
+  // A part of the same round is complete (201), or a round of another user (its row).
+  if (way == Way::paid) return is_complete(node.seen.rows[foreign_id]) ? not_sent : look;
   if (how == SendAs::refuse) return not_sent;
   make_row(node, id, RowKind::pending);
   if (how == SendAs::accept) lock_htlc(node, id);

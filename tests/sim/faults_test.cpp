@@ -191,14 +191,14 @@ TEST_CASE("another user of the node") {
   SUBCASE("pays") {
     CHECK(world.admin().foreign(made.hash, ForeignAct::pay, "theirs").value() == AttemptId{1});
     CHECK(world.look(made.hash).rows[0].state == RowState::pending);
-    CHECK(world.dispatch(world.handover(made, 2)).kind == Dispatched::look);
+    CHECK(world.dispatch(world.handover(made, 2)).kind == Dispatched::not_sent);
     world.clock().pass(ns_per_second);
     const cln::NodeLists look = world.look(made.hash);
     REQUIRE(look.rows.size() == 1);
     CHECK(look.rows[0].label == "theirs");
     CHECK(look.rows[0].state == RowState::complete);
     CHECK(world.oracle()[0].foreign);
-    CHECK(world.dispatch(world.handover(made, 2)).kind == Dispatched::look);
+    CHECK(world.dispatch(world.handover(made, 2)).kind == Dispatched::not_sent);
     CHECK(world.admin().foreign(made.hash, ForeignAct::pay, "theirs").error().code == Errc::already_paid);
   }
   SUBCASE("holds, and is released") {
@@ -218,7 +218,7 @@ TEST_CASE("another user of the node") {
   }
   SUBCASE("has paid, between two of our steps") {
     world.fault(FaultKind::foreign_complete, "sendpay");
-    CHECK(world.dispatch(world.handover(made, 9)).kind == Dispatched::look);
+    CHECK(world.dispatch(world.handover(made, 9)).kind == Dispatched::not_sent);
     const cln::NodeLists look = world.look(made.hash);
     REQUIRE(look.rows.size() == 1);
     CHECK(look.rows[0].state == RowState::complete);
@@ -304,7 +304,7 @@ TEST_CASE("the payment that another user makes at each step is seen by the next 
                         .text = "theirs"});
     const Handover given = world.handover(made, 9);
     const std::string_view occasion = place.occasion;
-    if (occasion == "sendpay") CHECK(world.dispatch(given).kind == Dispatched::look);
+    if (occasion == "sendpay") CHECK(world.dispatch(given).kind == Dispatched::not_sent);
     if (occasion == "fence")
       CHECK(world.fence(given).kind == (place.after ? FenceAnswer::Kind::fenced : FenceAnswer::Kind::look));
     const cln::NodeLists look = world.look(made.hash);

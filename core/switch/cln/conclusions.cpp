@@ -28,6 +28,9 @@ Failure refusal(const RpcError& error) {
   return Failure{FailureCode::local_refusal, 0, {}, {}, kept_words(error.message)};
 }
 
+/// Another payment of the hash is in the way: no node and no channel is to blame.
+Failure taken(std::string words) { return Failure{FailureCode::local_refusal, {}, {}, {}, std::move(words)}; }
+
 /// channeld's own words, for the number of HTLCs, or the sum of those that are dust. Only used to know when to try
 /// again.
 bool is_full(const std::string& words) {
@@ -74,7 +77,7 @@ bool tells_of_a_row(const json& data) {
 
 SendpayMeaning conclude_sendpay_error(const RpcError& error) {
   switch (error.code) {
-    case pay_in_progress: return {SendpayWord::busy, {}, {}};
+    case pay_in_progress: return {SendpayWord::busy, {}, taken(kept_words(error.message))};
     case pay_row_exists: return {SendpayWord::exists, {}, {}};
     case pay_destination_perm_fail: return {SendpayWord::not_sent, {}, failure_of(error)};
     case pay_try_other_route:
@@ -149,13 +152,18 @@ DispatchAnswer dispatch_answer(const SendpayMeaning& meaning, const Handover& ha
       if (same_ids(*meaning.record, handover.key) && meaning.record->row.label == handover.label)
         answer.kind = DispatchAnswer::Kind::accepted;
       return answer;
+    case SendpayWord::complete:
+      // A row with the ids of this very attempt, which an earlier copy has made: a look shows it.
+      if (meaning.record->hash != handover.key.hash || meaning.record->row.id == handover.key.id) return answer;
+      answer.kind = DispatchAnswer::Kind::not_sent;
+      answer.failure = taken("another payment of this hash is complete");
+      return answer;
+    case SendpayWord::busy:
     case SendpayWord::no_row:
     case SendpayWord::not_sent:
       answer.kind = DispatchAnswer::Kind::not_sent;
       answer.failure = meaning.failure;
       return answer;
-    case SendpayWord::complete:
-    case SendpayWord::busy:
     case SendpayWord::exists:
     case SendpayWord::unknown: return answer;
   }

@@ -20,7 +20,7 @@ namespace paytower::cln {
 enum class SendpayWord {
   pending,   ///< there is a row with the asked ids and it may be in flight; its label tells whose it is
   complete,  ///< not sent by this request; some row of the hash settled: a look shows which one
-  busy,      ///< 200: not sent by this request, something of the hash may be in flight
+  busy,      ///< 200: not sent by this request, because something of the hash is pending
   exists,    ///< 201: not sent by this request, a row is in its way; the text is never read
   no_row,    ///< 204 without a row, -32600 to -32602: not sent by this request, and no row was made
   not_sent,  ///< 203: not sent by this request; there may be a failed row
@@ -29,7 +29,7 @@ enum class SendpayWord {
 struct SendpayMeaning {
   SendpayWord word = SendpayWord::unknown;
   std::optional<Record> record;  ///< with pending and complete
-  Failure failure{};             ///< with no_row and not_sent
+  Failure failure{};             ///< with no_row, not_sent and busy
 };
 [[nodiscard]] SendpayMeaning conclude_sendpay(const RpcReply& reply);
 

@@ -205,7 +205,12 @@ struct ClnSwitch::Impl {
     if (!present()) return tell(not_sent(handover.key, never_written()));
     client.call(
         "sendpay", sendpay_params(handover),
-        [this, handover](const RpcReply& reply) { tell(dispatch_answer(conclude_sendpay(reply), handover)); },
+        [this, handover](const RpcReply& reply) {
+          DispatchAnswer answer = dispatch_answer(conclude_sendpay(reply), handover);
+          const bool taken = answer.kind == DispatchAnswer::Kind::not_sent && !answer.failure.source_index;
+          if (taken && identity) answer.failure.node = identity->key.node;
+          tell(std::move(answer));
+        },
         [this, key = handover.key] { tell(not_sent(key, never_written())); });
   }
 
