@@ -62,6 +62,9 @@ TEST_CASE("the height is asked for again when it is a minute old") {
   json info{{"id", world.own.hex()}, {"network", "regtest"}, {"blockheight", 130}};
   CHECK(height_after_a_look(50 * ns_per_second, info) == 119);
   CHECK(height_after_a_look(10 * ns_per_second, info) == 131);
+  info["warning_lightningd_sync"] = "Still loading latest blocks from bitcoind.";
+  CHECK(height_after_a_look(60 * ns_per_second, info) == 0);
+  info.erase("warning_lightningd_sync");
   info["blockheight"] = 499'999'999;
   CHECK(height_after_a_look(60 * ns_per_second, info) == 500'000'000);
   for (const json& none : {json(500'000'000), json(-1), json("130"), json()}) {

@@ -130,7 +130,9 @@ struct ClnSwitch::Impl {
 
   /// The node counts the delays of a route from the block after its newest one.
   void read_height(const nlohmann::json& info) {
-    const auto height = number(info, "blockheight");
+    // It names an old height while it still reads the blocks that came since it ran last.
+    const bool behind = member(info, "warning_lightningd_sync") || member(info, "warning_bitcoind_sync");
+    const auto height = behind ? std::nullopt : number(info, "blockheight");
     base_height = height && *height < first_lock_time ? static_cast<std::uint32_t>(*height) + 1 : 0;
   }
 
