@@ -143,7 +143,8 @@ std::string reason_text(const Payment& payment) {
     case FailureReason::no_route: return no_route_text(payment);
     case FailureReason::error: return fmt::format("it failed for good{}", after);
     case FailureReason::incorrect_payment_details:
-      return "the payee does not know this payment, or not with this amount";
+      // BOLT 4 has one code for all three. The last one befalls what was held on its way while blocks came.
+      return "the payee does not know this payment, or not with this amount, or too few blocks were left when it came";
     case FailureReason::insufficient_balance: return "our channels hold too little";
     case FailureReason::canceled: return fmt::format("canceled{}", after);
   }

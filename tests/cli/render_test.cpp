@@ -195,6 +195,15 @@ TEST_CASE("attempts that are used up are told by what is stored") {
   CHECK(payment_json(payment)["failure_detail"]["code"] == "attempts_used_up");
 }
 
+TEST_CASE("what the payee refuses may be unknown to it, or another amount, or too late") {
+  const Payment payment = failed_payment(FailureReason::incorrect_payment_details,
+                                         Failure{FailureCode::incorrect_or_unknown_payment_details, 2, {}, {}, {}});
+  CHECK(outcome_text(payment) ==
+        "Not paid: the payee does not know this payment, or not with this amount, or too few blocks were left when it "
+        "came" +
+            safe_end(payment));
+}
+
 TEST_CASE("a late preimage wins over the failure") {
   Payment payment = paid_payment();
   payment.late_preimage = payment.preimage;
