@@ -52,9 +52,25 @@ std::string fee_limit_text(const FailureDetail& detail, const RouteDemand& deman
   return text;
 }
 
+bool gave_back(const Attempt& attempt) { return attempt.failure->code == FailureCode::mpp_timeout; }
+
+/// The failure to name: the last one, or what kept the last set incomplete. What the payee then gives back tells
+/// nothing. Or nullptr.
+const Attempt* cause_of(const Payment& payment) {
+  const Attempt* const last = payment.last_failure();
+  if (last == nullptr || !gave_back(*last)) return last;
+  const Attempt* cause = nullptr;
+  for (const Attempt& attempt : payment.attempts) {
+    if (attempt.outcome != AttemptOutcome::failed || !attempt.failure || gave_back(attempt)) continue;
+    if (attempt.id != last->id || attempt.origin != last->origin) continue;
+    if (cause == nullptr || !(attempt.resolved < cause->resolved)) cause = &attempt;
+  }
+  return cause == nullptr ? last : cause;
+}
+
 /// "; the payee seems to be offline": the node before it found nobody at the other end of their channel.
 std::string_view offline_text(const Payment& payment) {
-  const Attempt* last = payment.last_failure();
+  const Attempt* last = cause_of(payment);
   if (last == nullptr || !last->failure || last->failure->code != FailureCode::unknown_next_peer) return {};
   const std::size_t hops = last->route.hops.size();
   const bool before_payee = hops > 0 && last->failure->source_index == hops - 1;
@@ -77,14 +93,41 @@ std::string_view no_parts_text(const Payment& payment) {
   return takes_parts(*invoice) ? ", and --max-parts allows 1" : ", and the payee takes no parts";
 }
 
+/// REQUIRES: an attempt that the payee gave back, and nothing that tells why its set stayed incomplete.
+std::string given_back_text(const Attempt& attempt) {
+  return fmt::format(
+      "the payee gave the last set of parts back, because the rest of the amount did not arrive in time ({})",
+      failure_place(*attempt.failure));
+}
+
+/// REQUIRES: the cause of a set that the payee gave back.
+std::string kept_incomplete_text(const Attempt& cause, const Payment& payment) {
+  return fmt::format("a part of the last set failed{}, and the payee gave the others back{}",
+                     with_failure(*cause.failure), offline_text(payment));
+}
+
 std::string used_up_text(const Payment& payment) {
   const std::uint32_t allowed = payment.request.max_attempts;
   std::string text = allowed == 1 ? "the one attempt that --max-attempts allows has failed"
                                   : fmt::format("all {} attempts that --max-attempts allows have failed", allowed);
-  if (const Attempt* last = payment.last_failure()) {
-    text += (allowed == 1 ? "" : ", the last one") + with_failure(*last->failure);
-  }
+  const std::uint32_t made = attempts_made(payment);
+  if (made != payment.own_attempts())
+    text += fmt::format(" ({} in all: a set of parts that the payee gave back counts once)", made);
+  const Attempt* const cause = cause_of(payment);
+  if (cause == nullptr) return text;
+  if (gave_back(*cause)) return text + "; " + given_back_text(*cause);
+  if (cause != payment.last_failure()) return fmt::format("{}; {}", text, kept_incomplete_text(*cause, payment));
+  text += (allowed == 1 ? "" : ", the last one") + with_failure(*cause->failure);
   return text.append(offline_text(payment));
+}
+
+std::string attempts_failed_text(const Payment& payment) {
+  const Attempt* const cause = cause_of(payment);
+  if (cause == nullptr) return "the attempts failed";
+  if (gave_back(*cause)) return given_back_text(*cause);
+  if (cause != payment.last_failure()) return kept_incomplete_text(*cause, payment);
+  return fmt::format("{}{}{}", by_payee(*cause) ? "the payee refused the last attempt" : "the last attempt failed",
+                     with_failure(*cause->failure), offline_text(payment));
 }
 
 std::string named_channel(const FailureDetail& detail) {
@@ -131,12 +174,12 @@ std::string more_parts_text(const FailureDetail& detail, const Payment& payment)
 }
 
 std::string no_route_text(const Payment& payment) {
-  const std::uint32_t attempts = payment.own_attempts();
+  const std::uint32_t attempts = attempts_made(payment);
   return attempts == 0 ? "no route" : fmt::format("no route left after {}", counted(attempts, "attempt"));
 }
 
 std::string reason_text(const Payment& payment) {
-  const std::uint32_t attempts = payment.own_attempts();
+  const std::uint32_t attempts = attempts_made(payment);
   const std::string after = attempts == 0 ? "" : fmt::format(" after {}", counted(attempts, "attempt"));
   switch (*payment.fail_reason) {
     case FailureReason::timeout: return fmt::format("time ran out{}", after);
@@ -203,14 +246,7 @@ std::string detail_text(const FailureDetail& detail, const Payment& payment) {
                          excluded_text(payment), offline_text(payment));
     case DetailCode::no_answer:
       return fmt::format("time ran out before the node gave routes: {}", printable_cut(detail.words, words_columns));
-    case DetailCode::attempts_failed: {
-      const Attempt* last = payment.last_failure();
-      return last == nullptr
-                 ? "the attempts failed"
-                 : fmt::format("{}{}{}",
-                               by_payee(*last) ? "the payee refused the last attempt" : "the last attempt failed",
-                               with_failure(*last->failure), offline_text(payment));
-    }
+    case DetailCode::attempts_failed: return attempts_failed_text(payment);
   }
   return "no route";
 }

@@ -33,7 +33,7 @@ std::uint64_t open_attempts(const Payment& payment) {
 
 /// " in 3 parts, 4 attempts": nothing of parts where it went in one piece.
 std::string way_text(const Payment& payment) {
-  const std::uint32_t attempts = payment.own_attempts();
+  const std::uint32_t attempts = attempts_made(payment);
   if (attempts == 0) return {};
   // Parts of another user are not our attempts.
   const Attempt* const settled = payment.settled_attempt();
@@ -446,6 +446,11 @@ std::string next_text(const Payment& payment, const Output& output) {
 }
 
 }  // namespace
+
+std::uint32_t attempts_made(const Payment& payment) {
+  return static_cast<std::uint32_t>(std::count_if(payment.attempts.begin(), payment.attempts.end(),
+                                                  [](const Attempt& a) { return a.origin == AttemptOrigin::own; }));
+}
 
 std::string counted(std::uint64_t count, const std::string& noun) {
   const bool hiss = noun.back() == 'h';  // hashes

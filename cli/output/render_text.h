@@ -42,6 +42,10 @@ namespace paytower::cli {
 /// "fee 1.012 sat" ... amounts of another user's settled attempt that carries our payment; nothing when it was ours.
 [[nodiscard]] std::optional<std::string> foreign_settlement(const Payment& payment);
 
+/// How many attempts of ours there were, as the tables of `show` and `list` count them. For --max-attempts some count
+/// together (Payment::own_attempts).
+[[nodiscard]] std::uint32_t attempts_made(const Payment& payment);
+
 /// "1 attempt", "2 attempts", "2 hashes". REQUIRES: a noun that is not empty.
 [[nodiscard]] std::string counted(std::uint64_t count, const std::string& noun);
 

@@ -204,6 +204,66 @@ TEST_CASE("what the payee refuses may be unknown to it, or another amount, or to
             safe_end(payment));
 }
 
+namespace {
+
+/// A set of two parts that the payee gave back.
+Payment given_back(FailureReason reason) {
+  Payment payment = failed_payment(reason, Failure{FailureCode::mpp_timeout, 2, {}, {}, {}});
+  payment.attempts.front().part = 1;
+  payment.attempts.push_back(payment.attempts.front());
+  payment.attempts.back().part = 2;
+  return payment;
+}
+
+}  // namespace
+
+TEST_CASE("a set that the payee gave back names the part that did not arrive, and counts as show does") {
+  Payment payment = given_back(FailureReason::timeout);
+  CHECK(outcome_text(payment) ==
+        "Not paid: time ran out after 2 attempts: the payee gave the last set of parts back, because the rest of the "
+        "amount did not arrive in time (MPP_TIMEOUT at hop 2)" +
+            safe_end(payment));
+  Attempt lost = payment.attempts.front();
+  lost.part = 3;
+  lost.resolved->value -= ns_per_second;
+  lost.failure = Failure{FailureCode::unknown_next_peer, 1, {}, {}, {}};
+  // What failed in an earlier round is no cause.
+  lost.id = AttemptId{4710};
+  payment.attempts.insert(payment.attempts.begin(), lost);
+  CHECK(outcome_text(payment).find("after 3 attempts: the payee gave the last set of parts back") != std::string::npos);
+  payment.attempts.front().id = AttemptId{4711};
+  CHECK(outcome_text(payment) ==
+        "Not paid: time ran out after 3 attempts: a part of the last set failed with UNKNOWN_NEXT_PEER at hop 1, and "
+        "the payee gave the others back; the payee seems to be offline" +
+            safe_end(payment));
+}
+
+TEST_CASE("attempts that are used up in sets tell both counts") {
+  Payment payment = given_back(FailureReason::no_route);
+  payment.request.max_attempts = 2;
+  payment.attempts.push_back(payment.attempts.front());
+  payment.attempts.back().part = 3;
+  payment.attempts.back().resolved->value -= ns_per_second;
+  payment.attempts.back().failure = Failure{FailureCode::temporary_channel_failure, 1, {}, {}, {}};
+  CHECK(outcome_text(payment) ==
+        "Not paid: all 2 attempts that --max-attempts allows have failed (3 in all: a set of parts that the payee gave "
+        "back counts once); a part of the last set failed with TEMPORARY_CHANNEL_FAILURE at hop 1, and the payee gave "
+        "the others back" +
+            safe_end(payment));
+  payment.attempts.pop_back();
+  payment.request.max_attempts = 1;
+  CHECK(
+      outcome_text(payment) ==
+      "Not paid: the one attempt that --max-attempts allows has failed (2 in all: a set of parts that the payee gave "
+      "back counts once); the payee gave the last set of parts back, because the rest of the amount did not arrive in "
+      "time (MPP_TIMEOUT at hop 2)" +
+          safe_end(payment));
+  for (Attempt& attempt : payment.attempts) attempt.outcome = AttemptOutcome::settled;
+  payment.fail_reason.reset();
+  payment.preimage = paid_payment().preimage;
+  CHECK(outcome_text(payment).find(" in 2 parts, 2 attempts, ") != std::string::npos);
+}
+
 TEST_CASE("a late preimage wins over the failure") {
   Payment payment = paid_payment();
   payment.late_preimage = payment.preimage;
