@@ -83,9 +83,13 @@ bool by_payee(const Attempt& attempt) {
   return hops > 0 && attempt.failure->source_index == hops;
 }
 
-/// Why it had to go in one piece: the payee wants that, or --max-parts.
-std::string_view no_parts_text(const Payment& payment) {
-  if (payment.request.max_parts > 1) return {};
+/// Why it had to go in one piece: the payee wants that, or --max-parts, or --max-attempts, which bounds the parts too.
+std::string no_parts_text(const Payment& payment) {
+  if (payment.request.max_parts > 1) {
+    const std::uint32_t allowed = payment.request.max_attempts;
+    if (payment.own_attempts() + 1 < allowed) return {};
+    return allowed == 1 ? ", and --max-attempts allows 1" : ", and --max-attempts leaves 1";
+  }
   if (payment.request.invoice.empty())
     return "; an invoice says whether the payee takes parts, for --dest --max-parts does";
   const auto invoice = decode_invoice(payment.request.invoice);

@@ -103,6 +103,9 @@ class NoRoute(Served):
         self.check("no_balance", "our channels hold too little: together they can send 10,000,000 sat", self.invoice("10000001sat", "--node", "n1"),
                    reason="INSUFFICIENT_BALANCE")
 
+        self.check("amount_in_one_part", "no single channel or path carries 8,000,000 sat in one part, and --max-attempts allows 1; together our channels can send 10,000,000 sat",
+                   self.invoice("8000000sat", "--node", "n1"), "--max-attempts", "1", parts="16")
+
     def test_a_path_that_carries_less(self):
         self.chain({}, {"most": 1_000_000 * SAT})
         self.check("amount_in_one_part", "no single channel or path carries 2,000,000 sat in one part, and --max-parts allows 1; together our channels can send 5,000,000 sat",
