@@ -164,6 +164,13 @@ std::string excluded_text(const Payment& payment) {
   return text;
 }
 
+/// "; it had to go in one part, and the payee takes no parts": else parts could have gone over what is left of the
+/// routes.
+std::string one_part_text(const Payment& payment) {
+  const std::string why = no_parts_text(payment);
+  return why.empty() ? why : "; it had to go in one part" + why;
+}
+
 std::string held_text(const FailureDetail& detail) {
   return detail.held ? fmt::format("; together our channels can send {}", sat_text(*detail.held)) : "";
 }
@@ -246,8 +253,8 @@ std::string detail_text(const FailureDetail& detail, const Payment& payment) {
     case DetailCode::payee_unknown:
       return "the network does not know the payee: no public channel leads to it, and no route hint that is known";
     case DetailCode::excluded:
-      return fmt::format("every other route uses a channel or a node that has failed before{}{}",
-                         excluded_text(payment), offline_text(payment));
+      return fmt::format("every other route uses a channel or a node that has failed before{}{}{}",
+                         excluded_text(payment), offline_text(payment), one_part_text(payment));
     case DetailCode::no_answer:
       return fmt::format("time ran out before the node gave routes: {}", printable_cut(detail.words, words_columns));
     case DetailCode::attempts_failed: return attempts_failed_text(payment);

@@ -155,6 +155,9 @@ class NoRoute(Served):
                 sent = self.expect(FAILED, "send", invoice, "--yes")
                 self.assertRegex(self.said(sent), r"^no route left after 1 attempt: every other route uses a channel or a node that has failed "
                                  r"before: 101x1x0/[01] \(TEMPORARY_CHANNEL_FAILURE by 0[23][0-9a-f]{64}\)$")
+                one = self.invoice("1000sat", "--node", "n2", "--fail", "TEMPORARY_CHANNEL_FAILURE@1")
+                self.assertRegex(self.said(self.expect(FAILED, "send", one, "--yes", "--max-parts", "1")),
+                                 r"has failed before: .*\); it had to go in one part, and --max-parts allows 1$")
                 shown = self.ok("show", self.hash_of(invoice), "--json").json()
                 self.assertEqual(shown["failure_detail"]["code"], "excluded")
                 self.assertEqual("no route left after 1 attempt: " + shown["failure_detail"]["message"], self.said(sent))
