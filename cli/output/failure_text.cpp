@@ -42,6 +42,12 @@ std::string with_failure(const Failure& failure) {
   return fmt::format("{}{}", words_of(failure.code).empty() ? " with " : ": ", failure_place(failure));
 }
 
+/// A sentence of the node, inside one of ours: that one has a full stop of its own.
+std::string node_words(std::string_view words) {
+  const auto last = words.find_last_not_of(". \n");
+  return printable_cut(words.substr(0, last == std::string_view::npos ? 0 : last + 1), words_columns);
+}
+
 std::string fee_limit_text(const FailureDetail& detail, const RouteDemand& demand) {
   std::string text = fmt::format("the cheapest route costs {}, --fee-limit allows {}",
                                  sat_text(detail.fee.value_or(Msat{})), sat_text(demand.fee_limit));
@@ -221,8 +227,7 @@ std::string failure_place(const Failure& failure) {
 std::string detail_text(const FailureDetail& detail, const Payment& payment) {
   const RouteDemand& demand = payment.request.demand;
   switch (detail.code) {
-    case DetailCode::unexplained:
-      return fmt::format("the node finds no route: {}", printable_cut(detail.words, words_columns));
+    case DetailCode::unexplained: return fmt::format("the node finds no route: {}", node_words(detail.words));
     case DetailCode::fee_limit: return fee_limit_text(detail, demand);
     case DetailCode::cltv_limit:
       return fmt::format("the route that was found locks the amount for {}, --cltv-limit allows {}",
@@ -256,7 +261,7 @@ std::string detail_text(const FailureDetail& detail, const Payment& payment) {
       return fmt::format("every other route uses a channel or a node that has failed before{}{}{}",
                          excluded_text(payment), offline_text(payment), one_part_text(payment));
     case DetailCode::no_answer:
-      return fmt::format("time ran out before the node gave routes: {}", printable_cut(detail.words, words_columns));
+      return fmt::format("time ran out before the node gave routes: {}", node_words(detail.words));
     case DetailCode::attempts_failed: return attempts_failed_text(payment);
   }
   return "no route";

@@ -168,6 +168,11 @@ TEST_CASE("why there is no route, in one sentence and with its numbers") {
   CHECK(said({DetailCode::unexplained, {}, {}, {}, {}, "no\x1b[31m way"}) ==
         "Not paid: the node finds no route: no\\x1b[31m way" + end);
   CHECK(payment_json(payment)["failure_detail"]["switch_message"] == "no\x1b[31m way");
+  for (const char* words : {"no way", "no way.", "no way. \n"}) {
+    CHECK(said({DetailCode::unexplained, {}, {}, {}, {}, words}) == "Not paid: the node finds no route: no way" + end);
+    CHECK(said({DetailCode::no_answer, {}, {}, {}, {}, words}) ==
+          "Not paid: time ran out before the node gave routes: no way" + end);
+  }
   CHECK(said({DetailCode::unexplained, {}, {}, {}, {}, std::string(1'000, 'x')}).size() < 400);
   // Every code has a name of its own and a sentence.
   std::set<std::string> names;
