@@ -21,9 +21,14 @@ struct LastLock {
   UnixNs end{};
 };
 
+/// A node that is not told the height counts the delays from its next block.
+std::uint32_t locked_blocks(const Attempt& attempt) {
+  return attempt.route.total_delay() + (attempt.total_time_lock ? 0 : 1);
+}
+
 UnixNs lock_end(const Attempt& attempt) {
   const UnixNs handed_over = attempt.moved.value_or(attempt.registered);
-  return UnixNs{handed_over.value + static_cast<std::int64_t>(attempt.route.total_delay()) * block_ns};
+  return UnixNs{handed_over.value + static_cast<std::int64_t>(locked_blocks(attempt)) * block_ns};
 }
 
 LastLock last_lock(const Payment& payment) {
@@ -58,7 +63,7 @@ std::optional<std::string> locked_until(const Payment& payment, UnixNs now) {
     return fmt::format("until block {} at the latest, about {}", grouped(*block), expected);
   if (const auto& block = last.attempt->expected_time_lock)
     return fmt::format("probably until block {}, about {}", grouped(*block), expected);
-  return fmt::format("for at most {}, until about {}", counted(last.attempt->route.total_delay(), "block"), expected);
+  return fmt::format("for at most {}, until about {}", counted(locked_blocks(*last.attempt), "block"), expected);
 }
 
 std::string open_facts(const Payment& payment, UnixNs now) {

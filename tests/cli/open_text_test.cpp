@@ -35,12 +35,12 @@ Payment held() {
 TEST_CASE("an open payment says since when, and for how long at most") {
   Payment payment = held();
   CHECK(*in_flight_since(payment, time_at(181)) == "since 2025-11-24T16:00:01Z (3 min ago)");
-  CHECK(*locked_until(payment, time_at(1)) == "for at most 46 blocks, until about 2025-11-24T23:40:01Z (in 7 h)");
+  CHECK(*locked_until(payment, time_at(1)) == "for at most 47 blocks, until about 2025-11-24T23:50:01Z (in 7 h)");
   payment.attempts.front().expected_time_lock = 812'345;
-  CHECK(*locked_until(payment, time_at(1)) == "probably until block 812,345, about 2025-11-24T23:40:01Z (in 7 h)");
+  CHECK(*locked_until(payment, time_at(1)) == "probably until block 812,345, about 2025-11-24T23:50:01Z (in 7 h)");
   // Handed over again an hour later: the delays count from then on.
   payment.attempts.front().moved = time_at(3'600);
-  CHECK(*locked_until(payment, time_at(1)) == "probably until block 812,345, about 2025-11-25T00:40:00Z (in 8 h)");
+  CHECK(*locked_until(payment, time_at(1)) == "probably until block 812,345, about 2025-11-25T00:50:00Z (in 8 h)");
   payment.attempts.front().moved.reset();
   // The height is known for certain where the hand-over names it.
   payment.attempts.front().total_time_lock = 812'345;
@@ -63,7 +63,7 @@ TEST_CASE("a held payment says that only waiting helps, and what cancel does") {
 
 TEST_CASE("behind its time lock a payment no longer promises an end by it, and says where to look") {
   Payment payment = held();
-  const UnixNs end = time_at(1 + 46 * 600);
+  const UnixNs end = time_at(1 + 47 * 600);
   const UnixNs behind{end.value + 1};
   CHECK(held_words(payment, end).find("at the latest with its time lock") != std::string::npos);
   CHECK(locked_until(payment, end)->find("over by now") == std::string::npos);
@@ -74,7 +74,7 @@ TEST_CASE("behind its time lock a payment no longer promises an end by it, and s
                            "collects the result. cancel only stops further attempts.\n"})
     CHECK(words.find(part) != std::string::npos);
   CHECK(*locked_until(payment, UnixNs{end.value + 33 * 3'600 * ns_per_second}) ==
-        "for at most 46 blocks, until about 2025-11-24T23:40:01Z (33 h ago): it should be over by now");
+        "for at most 47 blocks, until about 2025-11-24T23:50:01Z (33 h ago): it should be over by now");
   // It lasts as long as the last part.
   payment.attempts.push_back(htlc(1, 47));
   CHECK(held_words(payment, behind).find("at the latest with its time lock") != std::string::npos);
