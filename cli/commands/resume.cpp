@@ -328,8 +328,17 @@ void ask_about_copy(Session& session, Database& database, const std::optional<st
   session.output.log(why->message);
 }
 
+/// The attempts of this payment whose HTLCs the node does not show.
+std::span<const AttemptKey> unseen_of(const std::vector<DriveResult>& results, PaymentIndex index) {
+  const auto found = std::find_if(results.begin(), results.end(), [index](const DriveResult& result) {
+    return result.payment && result.payment->index == index;
+  });
+  return found == results.end() ? std::span<const AttemptKey>() : found->why_open.all_without_htlc;
+}
+
 /// --warn-after: what is still open after so long, whoever drives it, and also while the switch cannot be asked.
-bool warn_of_old(Session& session, Database& database, const Work& work, const ResumeOptions& options) {
+bool warn_of_old(Session& session, Database& database, const Work& work, const std::vector<DriveResult>& results,
+                 const ResumeOptions& options) {
   if (!options.warn_after_ns) return false;
   const UnixNs now = session.clock.wall();
   std::size_t found = 0;
@@ -339,7 +348,7 @@ bool warn_of_old(Session& session, Database& database, const Work& work, const R
     if (!stored || !*stored || (*stored)->ended_for_good()) continue;
     if (++found > most_old_named) continue;
     const Payment& payment = **stored;
-    const auto until = locked_until(payment, now);
+    const auto until = locked_until(payment, now, unseen_of(results, index));
     session.output.warn(
         fmt::format("{} open for {}{}; never pay it by other means", sat_text(payment.request.demand.amount),
                     age_text(now.value - created.value), until ? fmt::format(", locked {}", *until) : ""),
@@ -446,7 +455,7 @@ ExitCode run(const ResumeOptions& options, Session& session) {
     for (DriveResult& result : drive(driver, database->store, work.hashes)) results.push_back(std::move(result));
   }
   line.end();
-  const bool any_old = warn_of_old(session, *database, work, options);
+  const bool any_old = warn_of_old(session, *database, work, results, options);
   const bool single = options.hashes.size() == 1 && !results.empty();
   const ExitCode code = single ? report_single(session, observer, representative(results), any_old)
                                : report_all(session, results, work, any_old);

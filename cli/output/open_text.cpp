@@ -31,10 +31,11 @@ UnixNs lock_end(const Attempt& attempt) {
   return UnixNs{handed_over.value + static_cast<std::int64_t>(locked_blocks(attempt)) * block_ns};
 }
 
-LastLock last_lock(const Payment& payment) {
+LastLock last_lock(const Payment& payment, std::span<const AttemptKey> unseen = {}) {
   LastLock last;
   for (const Attempt& attempt : payment.attempts) {
     if (!attempt.open() || attempt.origin != AttemptOrigin::own || attempt.route.hops.empty()) continue;
+    if (!unseen.empty() && std::find(unseen.begin(), unseen.end(), payment.key(attempt)) != unseen.end()) continue;
     if (last.attempt == nullptr || lock_end(attempt) > last.end) last = LastLock{&attempt, lock_end(attempt)};
   }
   return last;
@@ -54,8 +55,8 @@ std::optional<std::string> in_flight_since(const Payment& payment, UnixNs now) {
   return fmt::format("since {}", when(*oldest, now));
 }
 
-std::optional<std::string> locked_until(const Payment& payment, UnixNs now) {
-  const LastLock last = last_lock(payment);
+std::optional<std::string> locked_until(const Payment& payment, UnixNs now, std::span<const AttemptKey> unseen) {
+  const LastLock last = last_lock(payment, unseen);
   if (last.attempt == nullptr) return std::nullopt;
   const std::string expected =
       fmt::format("{}{}", when(last.end, now), last.end < now ? ": it should be over by now" : "");
@@ -66,10 +67,10 @@ std::optional<std::string> locked_until(const Payment& payment, UnixNs now) {
   return fmt::format("for at most {}, until about {}", counted(locked_blocks(*last.attempt), "block"), expected);
 }
 
-std::string open_facts(const Payment& payment, UnixNs now) {
+std::string open_facts(const Payment& payment, UnixNs now, std::span<const AttemptKey> unseen) {
   std::string text;
   if (const auto since = in_flight_since(payment, now)) text += fmt::format("  in flight     {}\n", *since);
-  if (const auto until = locked_until(payment, now)) text += fmt::format("  money locked  {}\n", *until);
+  if (const auto until = locked_until(payment, now, unseen)) text += fmt::format("  money locked  {}\n", *until);
   return text;
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "core/payment/payment.h"
@@ -15,11 +16,12 @@ namespace paytower::cli {
 /// Until when the money of its open HTLCs can be locked: "until block 812,345 at the latest, about 2026-11-23T07:20:28Z
 /// (in 7 h)"; "probably until block 812,345, about ..." where it is only expected; "for at most 178 blocks, until about
 /// ..." where no height was known. Nothing where no HTLC of ours is out. Behind that time: "...: it should be over by
-/// now".
-[[nodiscard]] std::optional<std::string> locked_until(const Payment& payment, UnixNs now);
+/// now". `unseen`: WhyOpen::all_without_htlc; they count for nothing.
+[[nodiscard]] std::optional<std::string> locked_until(const Payment& payment, UnixNs now,
+                                                      std::span<const AttemptKey> unseen = {});
 
 /// Both as lines below "In flight: ...": empty where there is nothing to say.
-[[nodiscard]] std::string open_facts(const Payment& payment, UnixNs now);
+[[nodiscard]] std::string open_facts(const Payment& payment, UnixNs now, std::span<const AttemptKey> unseen = {});
 
 /// R17: what somebody can do who is sent from `show` to `resume` and back, because the payee does not settle. Empty
 /// where no HTLC of ours is out.

@@ -201,7 +201,7 @@ std::string no_result_text(const Payment& payment) {
 
 std::string open_text(const Payment& payment, const WhyOpen& why) {
   const UnixNs now = SystemClock().wall();
-  const std::string facts = open_facts(payment, now);
+  const std::string facts = open_facts(payment, now, why.all_without_htlc);
   if (const auto known = why_open_text(payment, why)) return *known + facts;
   return no_result_text(payment) + facts + held_words(payment, now);
 }

@@ -127,6 +127,7 @@ class LookReader {
   /// owner of the node can remove it, and as long as it is there nothing is concluded from it.
   void warn_orphan(const SwitchRow& row) {
     finding_.why_open.without_htlc = key_of(row);
+    finding_.why_open.all_without_htlc.push_back(key_of(row));
     warn(
         fmt::format("the switch calls {} pending, but has made no HTLC of this hash since it was sent to the node: if "
                     "the node was killed in between, this record never ends and blocks the hash; `paytower resolve "
@@ -137,6 +138,7 @@ class LookReader {
   /// The same for a switch whose record names the channel, and ends with that channel.
   void warn_stranded(const Attempt& attempt, const SwitchRow& row) {
     finding_.why_open.without_htlc = key_of(row);
+    finding_.why_open.all_without_htlc.push_back(key_of(row));
     const std::string channel = first_channel(attempt);
     warn(fmt::format(
         "the switch calls {} in flight, but shows no HTLC of it: the node was probably killed before it sent it, and "

@@ -98,6 +98,7 @@ struct StoreKnowledge {
 struct WhyOpen {
   Blocker blocker = Blocker::none;             ///< why there is a HashBusy
   std::optional<AttemptKey> without_htlc{};    ///< the switch calls it pending, but shows no HTLC of it
+  std::vector<AttemptKey> all_without_htlc{};  ///< every such attempt that is open: it locks no money
   std::optional<AttemptKey> channel_closed{};  ///< SwitchRow::channel_closed
   std::optional<AttemptKey> gone{};            ///< there is no record of it any more, and it may have been paid
   bool unasked = false;                        ///< there was no look: the switch cannot be asked

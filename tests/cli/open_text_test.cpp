@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <string>
+#include <vector>
 
 #include "cli/output/open_text.h"
 
@@ -89,6 +90,16 @@ TEST_CASE("what has no open HTLC of ours locks nothing") {
   payment = held();
   for (Attempt& attempt : payment.attempts) attempt.origin = AttemptOrigin::imported;
   CHECK_FALSE(locked_until(payment, time_at(61)));
+}
+
+TEST_CASE("an HTLC that the node does not show locks nothing, and another part's does") {
+  Payment payment = held();
+  payment.attempts.back().part = 1;
+  std::vector<AttemptKey> unseen{payment.key(payment.attempts.front())};
+  CHECK(locked_until(payment, time_at(1), unseen)->find("for at most 41 blocks, ") == 0);
+  unseen.push_back(payment.key(payment.attempts.back()));
+  CHECK_FALSE(locked_until(payment, time_at(1), unseen));
+  CHECK(open_facts(payment, time_at(61), unseen) == "  in flight     " + *in_flight_since(payment, time_at(61)) + "\n");
 }
 
 TEST_CASE("a row that has been open for more than an hour is marked") {

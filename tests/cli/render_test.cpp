@@ -306,6 +306,11 @@ TEST_CASE("an open payment warns") {
   WhyOpen orphaned;
   orphaned.without_htlc = payment.key(attempt);
   CHECK(outcome_text(payment, orphaned).find(held) == std::string::npos);
+  // What was probably never sent locks no money.
+  CHECK(outcome_text(payment).find("\n  money locked  ") != std::string::npos);
+  orphaned.all_without_htlc = {payment.key(attempt)};
+  CHECK(outcome_text(payment, orphaned).find("\n  in flight     since ") != std::string::npos);
+  CHECK(outcome_text(payment, orphaned).find("money locked") == std::string::npos);
   CHECK(next_command(payment) == "paytower resume " + payment.request.hash.hex());
   CHECK(exit_code_of(payment) == ExitCode::outcome_unknown);
 }

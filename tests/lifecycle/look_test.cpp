@@ -100,6 +100,7 @@ TEST_CASE("look: a row that stays pending without any HTLC is an orphan: said, n
   CHECK(only<Pending>(orphan));
   REQUIRE(orphan.warnings.size() == 1);
   CHECK(orphan.warnings.front().find("never ends and blocks the hash") != std::string::npos);
+  CHECK(orphan.why_open.all_without_htlc == std::vector<AttemptKey>{*orphan.why_open.without_htlc});
   look.htlcs->push_back(cln::OutgoingHtlc{12, false});
   CHECK(interpret(with(Shape::open), look, knowledge()).warnings.empty());
   look.htlcs.reset();
