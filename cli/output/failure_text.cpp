@@ -21,11 +21,12 @@ namespace {
 constexpr std::size_t words_columns = 200;
 constexpr std::size_t most_excluded = 5;  ///< named in one sentence
 
-/// Ends that no node on the way has told. Their codes are for scripts.
+/// Ends that no node on the way has told, or not so that we could read it. Their codes are for scripts.
 constexpr std::array ends_in_words = {
     std::pair{FailureCode::not_executed, std::string_view("the node never started it")},
     std::pair{FailureCode::erased, std::string_view("the node has erased why it failed")},
     std::pair{FailureCode::fenced, std::string_view("called off before the node started it")},
+    std::pair{FailureCode::unreadable, std::string_view("an answer that nobody could read")},
     std::pair{FailureCode::no_debit, std::string_view("it ended without payment, and its record is gone")},
 };
 
@@ -35,6 +36,11 @@ std::string_view words_of(FailureCode code) {
     if (known == code) return words;
   }
   return {};
+}
+
+std::string_view words_or_name(FailureCode code) {
+  const std::string_view words = words_of(code);
+  return words.empty() ? failure_name(code) : words;
 }
 
 /// " with TEMPORARY_CHANNEL_FAILURE at hop 2", ": the node never started it"
@@ -155,7 +161,7 @@ std::string excluded_text(const Payment& payment) {
     const Verdict verdict = judge(failure, attempt.route);
     const auto source = failure.source_index.value_or(0);
     const bool known = source > 0 && source <= attempt.route.hops.size();
-    const std::string by = fmt::format(" ({}{})", failure_name(failure.code),
+    const std::string by = fmt::format(" ({}{})", words_or_name(failure.code),
                                        known ? fmt::format(" by {}", attempt.route.hops[source - 1].node.hex()) : "");
     const auto add = [&](const std::string& what) {
       if (std::find(named.begin(), named.end(), what + by) == named.end()) named.push_back(what + by);

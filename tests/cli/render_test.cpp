@@ -572,6 +572,12 @@ TEST_CASE("ends that no node on the way has told are said in words") {
   CHECK(page(FailureCode::erased).find("the node has erased why it failed\n") != std::string::npos);
   CHECK(page(FailureCode::fenced).find("called off before the node started it\n") != std::string::npos);
   CHECK(page(FailureCode::no_debit).find("it ended without payment, and its record is gone\n") != std::string::npos);
+  CHECK(page(FailureCode::unreadable).find("an answer that nobody could read\n") != std::string::npos);
+  Payment excluded = failed_payment(FailureReason::no_route, Failure{FailureCode::unreadable, {}, {}, {}, {}});
+  excluded.request.max_parts = 16;
+  excluded.failure_detail = detail_of(DetailCode::excluded);
+  CHECK(outcome_text(excluded).find("/1 (an answer that nobody could read)") != std::string::npos);
+  CHECK(payment_json(excluded)["htlcs"][0]["failure"]["code"] == "UNREADABLE");
   CHECK(page(FailureCode::mpp_timeout).find("MPP_TIMEOUT\n") != std::string::npos);
   Payment payment = failed_payment(FailureReason::no_route, Failure{FailureCode::mpp_timeout, {}, {}, {}, {}});
   CHECK(payment_json(payment)["htlcs"][0]["failure"]["code"] == "MPP_TIMEOUT");
