@@ -50,7 +50,7 @@ ExitCode report_ended(Session& session, const ConsoleObserver& observer, const D
   if (!style.silent && payment.status() == PaymentStatus::failed)
     session.output.hint(fmt::format("paytower show {}", hash.hex()));
   if (!result.pending_at_switch) return exit_code_of(payment);
-  session.output.warn(still_pending_words, hash);
+  session.output.warn(still_pending_words(result.why_open), hash);
   return ExitCode::outcome_unknown;
 }
 
@@ -62,6 +62,10 @@ ExitCode report_error(Session& session, const DriveResult& result, Errc standard
 }
 
 }  // namespace
+
+std::string still_pending_words(const WhyOpen& why) {
+  return fmt::format("marked as failed by hand, NOT confirmed: {}, you have paid", still_pending_text(why.movement));
+}
 
 std::int64_t question_patience(const std::optional<std::int64_t>& wait_ns) {
   return std::clamp(wait_ns.value_or(longest_question_ns), shortest_question_ns, longest_question_ns);

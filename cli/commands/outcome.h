@@ -10,9 +10,8 @@
 
 namespace paytower::cli {
 
-/// Of DriveResult::pending_at_switch.
-inline constexpr const char* still_pending_words =
-    "marked as failed by hand, NOT confirmed: the node still works on its HTLC. If it settles, you have paid";
+/// What is said of DriveResult::pending_at_switch.
+[[nodiscard]] std::string still_pending_words(const WhyOpen& why);
 
 /// How long one question before the drive may take, so that --wait stays a bound.
 [[nodiscard]] std::int64_t question_patience(const std::optional<std::int64_t>& wait_ns);

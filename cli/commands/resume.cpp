@@ -263,7 +263,7 @@ void warn_people(Session& session, const std::vector<DriveResult>& results) {
   for (const DriveResult& result : results) {
     if (const std::string who = blocker_text(result.why_open.blocker); !who.empty())
       session.output.note(fmt::format("{}: {}", result.hash.hex(), who));
-    if (result.pending_at_switch) session.output.warn(still_pending_words, result.hash);
+    if (result.pending_at_switch) session.output.warn(still_pending_words(result.why_open), result.hash);
     if (result.end == DriveEnd::other_switch && result.error) session.output.warn(result.error->message, result.hash);
     const bool said_later = result.error && result.error->code == Errc::database;
     if (result.end == DriveEnd::refused && result.error && !said_later)

@@ -36,7 +36,7 @@ void Driver::Impl::fulfil_all(Drive& drive, Wishes wishes) {
 void Driver::Impl::fulfil(Drive& drive, const RefuseTry& wish) {
   const Payment& payment = drive.item.payment;
   if (wish.why == Errc::in_flight && drive.why_open.blocker != Blocker::none)
-    return finish(drive, DriveEnd::refused, blocked_by(payment, drive.why_open.blocker, drive.earlier_watched));
+    return finish(drive, DriveEnd::refused, blocked_by(payment, drive.why_open, drive.earlier_watched));
   const bool paid_elsewhere = wish.why == Errc::already_paid && payment.proof();
   if (!paid_elsewhere || !drive.idempotent)
     return finish(drive, DriveEnd::refused, refusal(wish.why, payment.request.hash));

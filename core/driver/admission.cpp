@@ -196,7 +196,17 @@ DriveResult unreadable_result(const Admission& next, Error why) {
   return refused_result(next, std::move(why));
 }
 
-Error blocked_by(const Payment& payment, Blocker blocker, bool watched) {
+std::string_view still_pending_text(Movement movement) {
+  switch (movement) {
+    case Movement::some: return "the node still works on its HTLC: if it settles";
+    case Movement::none: return "the node still lists it as pending, but shows no HTLC of it: if it settles after all";
+    case Movement::untold: break;
+  }
+  return "the node still lists it as pending: if it settles";
+}
+
+Error blocked_by(const Payment& payment, const WhyOpen& why, bool watched) {
+  const Blocker blocker = why.blocker;
   const std::string hash = payment.request.hash.hex();
   if (blocker == Blocker::closed_by_hand && !watched) {
     return {Errc::in_flight,
@@ -207,8 +217,9 @@ Error blocked_by(const Payment& payment, Blocker blocker, bool watched) {
   }
   if (blocker == Blocker::closed_by_hand) {
     return {Errc::in_flight,
-            "an earlier try of this payment was marked as failed by hand, and the node still works on its HTLC: if it "
-            "settles, you have paid; nothing was sent",
+            fmt::format("an earlier try of this payment was marked as failed by hand, and {}, you have paid; nothing "
+                        "was sent",
+                        still_pending_text(why.movement)),
             fmt::format("paytower resume {}", hash)};
   }
   if (blocker == Blocker::other_check) {

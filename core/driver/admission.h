@@ -53,7 +53,7 @@ struct Judgement {
 
 /// in_flight, after a look has shown whose HTLC it is. No hint if only the node itself can tell more. `watched`: an
 /// earlier try was marked as failed by hand, so resume asks about it.
-[[nodiscard]] Error blocked_by(const Payment& payment, Blocker blocker, bool watched);
+[[nodiscard]] Error blocked_by(const Payment& payment, const WhyOpen& why, bool watched);
 
 /// R6: nothing when what is open of `payment` may be shown to this switch.
 [[nodiscard]] std::optional<Error> wrong_switch(const Payment& payment, const SwitchKey& key);

@@ -156,9 +156,9 @@ void Driver::Impl::finish(Drive& drive, DriveEnd end, std::optional<Error> error
   result.handed_over = drive.handed_over;
   result.joined = drive.joined;
   result.paid_before = drive.paid_before;
-  if (!payment.ended_for_good()) result.why_open = drive.why_open;
   result.pending_at_switch = payment.status() == PaymentStatus::failed && payment.has_watched_attempt() &&
                              drive.why_open.blocker == Blocker::closed_by_hand;
+  if (!payment.ended_for_good() || result.pending_at_switch) result.why_open = drive.why_open;
   if (payment.index.value != 0) result.payment = payment;
   deliver(drive.tag, std::move(result));
 }

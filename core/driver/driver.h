@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/error.h"
@@ -53,9 +54,12 @@ struct DriveResult {
   bool handed_over = false;        ///< this call sent an HTLC of the hash
   bool joined = false;             ///< --idempotent: this call joined a try that somebody else had begun
   bool paid_before = false;        ///< it was already paid, not by this call
-  WhyOpen why_open;                ///< while it is open: as the last look of this call showed it
-  bool pending_at_switch = false;  ///< marked as failed by the operator, but the switch is still working on its HTLC
+  WhyOpen why_open;                ///< while it is open or pending_at_switch: as the last look of this call showed it
+  bool pending_at_switch = false;  ///< marked as failed by the operator, but the switch still calls it pending
 };
+
+/// "the node still works on its HTLC: if it settles": of what was marked as failed by hand. For people.
+[[nodiscard]] std::string_view still_pending_text(Movement movement);
 
 /// A new try, asked for by send.
 struct Submission {

@@ -23,6 +23,7 @@ class LookReader {
     finding_.moves = look_.movement != Movement::none ||
                      std::any_of(look_.rows.begin(), look_.rows.end(),
                                  [](const SwitchRow& row) { return row.state == RowState::complete; });
+    finding_.why_open.movement = look_.movement;
     if ((finding_.alarm = alarm())) return std::move(finding_);
     read_others();
     for (const Attempt& attempt : payment_.attempts) {

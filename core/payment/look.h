@@ -101,6 +101,7 @@ struct WhyOpen {
   std::vector<AttemptKey> all_without_htlc{};  ///< every such attempt that is open: it locks no money
   std::optional<AttemptKey> channel_closed{};  ///< SwitchRow::channel_closed
   std::optional<AttemptKey> gone{};            ///< there is no record of it any more, and it may have been paid
+  Movement movement = Movement::untold;        ///< LookResult::movement
   bool unasked = false;                        ///< there was no look: the switch cannot be asked
 };
 

@@ -518,6 +518,11 @@ class Orphans(NodeUsers):
         self.assertIn("NOT confirmed", said.out)
         self.assertIn("refuses every payment of the hash", said.err)
         self.assertIn("NOT confirmed", self.expect(harness.UNKNOWN, "resume", "--quiet").err)
+        # The node lists it and shows no HTLC of it: it is not called at work on one. A new try does not ask for HTLCs.
+        for call in (("resume",), ("resume", payment_hash)):
+            self.assertIn("the node still lists it as pending, but shows no HTLC of it: if it settles after all, you have paid",
+                          self.expect(harness.UNKNOWN, *call).err)
+        self.assertIn("the node still lists it as pending: if it settles, you have paid", self.expect(harness.REFUSED, "send", invoice, "--yes").err)
 
     def test_ctrl_c_between_the_looks_of_a_decision_stores_nothing(self):
         """At the second look, with a node that does not answer; the wait before it ends with Ctrl-C at once."""

@@ -54,6 +54,14 @@ TEST_CASE("look: whose HTLC it is that keeps the hash busy") {
   LookFinding finding = interpret(fresh_payment(), look, knowledge());
   CHECK(only<HashBusy>(finding));
   CHECK(finding.why_open.blocker == Blocker::closed_by_hand);
+  // Whether an HTLC of it is seen makes other words, and nothing else.
+  CHECK(finding.why_open.movement == Movement::none);
+  look.htlcs->push_back(cln::OutgoingHtlc{12, false});
+  finding = interpret(fresh_payment(), look, knowledge());
+  CHECK(only<HashBusy>(finding));
+  CHECK(finding.why_open.blocker == Blocker::closed_by_hand);
+  CHECK(finding.why_open.movement == Movement::some);
+  look.htlcs->clear();
   look.rows = {row(RowState::pending, "another wallet", AttemptId{77})};
   finding = interpret(fresh_payment(), look, knowledge());
   CHECK(only<HashBusy>(finding));
