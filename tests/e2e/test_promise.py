@@ -19,6 +19,7 @@ import promise
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "promise")
 FROZEN = {
     "1.0": "6e17a26340221409c5101efc06b1234f1664060f0b209332b603655c5866aa67",
+    "1.1": "ea9d093309839d523a009ac43facee0efd2a788199c170ffac082e760969f7d7",
 }
 
 
