@@ -129,14 +129,24 @@ class AnotherUser(NodeUsers):
                 self.assertEqual(self.judge(payment_hash, place), "SUCCEEDED")
         self.report("looks")
 
+    def test_a_hand_over_that_is_refused_for_anothers_payment_has_failed(self):
+        """Nobody has written another copy of it (R3), so it is not left open beside the other's success."""
+        invoice = self.invoice("100sat")
+        self.start("foreign-pay@sendpay:1")
+        self.ok("send", invoice, "--yes")
+        payment = self.assert_paid_once(self.hash_of(invoice))
+        self.assertEqual([(htlc["origin"], htlc["status"]) for htlc in payment["htlcs"]], [("own", "FAILED"), ("foreign", "SUCCEEDED")])
+        self.assertEqual(payment["htlcs"][0]["failure"]["code"], "LOCAL_REFUSAL")
+
     def test_an_attempt_beside_anothers_payment_is_closed_by_the_operators_word(self):
-        """As long as the node has the other user's complete record, it refuses our fence: only `resolve` ends our attempt (R17)."""
+        """Its answer is lost. As long as the node has the other user's complete record, it refuses our fence: only `resolve` ends our
+        attempt (R17)."""
         for word in ("--assume-failed", "--write-off"):
             for named in (True, False):
                 with self.subTest(word=word, named=named):
                     invoice = self.invoice("100sat")
                     payment_hash = self.hash_of(invoice)
-                    self.start("foreign-pay@sendpay:1")
+                    self.start("foreign-pay@sendpay:1,close=0@sendpay:1")
                     self.step("send", invoice, "--yes", "--wait", "2s")
                     self.step("resume", "--wait", "2s")
                     own = [htlc for htlc in self.assert_paid_once(payment_hash)["htlcs"] if htlc["origin"] == "own"]
