@@ -19,6 +19,9 @@ class Served(harness.World):
 
     # --- the server ---
 
+    def serve(self):
+        """Not in setUp: start() serves, when the faults are known."""
+
     def start(self, faults=None):
         self.stop()
         more = ["--faults", faults] if faults else []

@@ -25,9 +25,6 @@ class PartFaults(Lanes, Served):
         first, self.given = self.given + 1, self.given + 3
         return [word for lane in range(first, first + 3) for word in ("--outgoing-chan-id", f"{100 + lane}x1x0")]
 
-    def serve(self):
-        """Not in setUp: start() serves, when the faults are known."""
-
     def heal(self):
         """Starts the node again, without faults."""
         if harness.OVER_SOCKET:
