@@ -335,9 +335,14 @@ class ForgetfulNode(NodeUsers):
         for n in range(4):
             self.db = self.env["PAYTOWER_DB"] = os.path.join(self.folder, f"{name}.{n}.db")
             self.start(faults)
-            first = self.run_it("send", self.invoice("100sat"), "--yes")
+            invoice = self.invoice("100sat")
+            first = self.run_it("send", invoice, "--yes")
             if first.code == harness.OK:
                 return
+            # An HTLC of before has ended first, and the fault undoes the end of this one: a copy that is exactly as old as the first mark
+            # of a database cannot be told from the node itself.
+            if first.code == harness.FAILED and [row["state"] for row in self.ledger(self.hash_of(invoice))] == ["settled", "failed"]:
+                continue
             self.assertEqual(first.code, harness.DATABASE, first)
             self.assertIn("old backup", first.err)
         self.fail("each payment needs a second HTLC")
