@@ -7,7 +7,7 @@ set -eu
 build="g++ cmake ninja-build pkg-config libsqlitecpp-dev libsqlite3-dev libfmt-dev libcli11-dev nlohmann-json3-dev
        libsodium-dev libsecp256k1-dev libssl-dev libboost1.81-dev"
 packing="dpkg-dev file"
-test="clang clang-format-14 libclang-rt-14-dev llvm doctest-dev librapidcheck-dev libbenchmark-dev mandoc strace faketime sqlite3 python3
+test="clang clang-format-14 libclang-rt-14-dev llvm doctest-dev librapidcheck-dev libbenchmark-dev mandoc strace faketime sqlite3 procps python3
       bash fish zsh systemd $packing"
 
 campaign="clang-tidy valgrind libc6-dbg mmdebstrap hyperfine g++-aarch64-linux-gnu qemu-user-static"
